@@ -1,0 +1,1 @@
+"""The mind: no I/O, no clock, no chance, no log. Frozen values in, frozen values out."""

@@ -1,0 +1,1 @@
+"""Spreads the shards of a sweep over workers."""

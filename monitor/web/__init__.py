@@ -1,0 +1,1 @@
+"""What can be seen over HTTP: health, metrics, the console."""
