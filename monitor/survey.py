@@ -155,8 +155,10 @@ class Surveyor:
         """Write down what is thought of a list, and tell the change; where that is an ``incident``, with its number."""
         heard_at = now if found.believed else before.heard_at if before else None
         if before is not None and before.believed is found.believed:
-            if found.believed:
-                await sweeps.believe(connection, name, replace(before, heard_at=heard_at))
+            # No change of standing, so nobody is told; what is on record stays true all the same.
+            now_so = replace(before, why=found.why, heard_at=heard_at)
+            if now_so != before:
+                await sweeps.believe(connection, name, now_so)
             return
         await sweeps.believe(connection, name, Belief(found.believed, found.why, now, heard_at))
         if found.believed and before is None:

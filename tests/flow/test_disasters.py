@@ -89,9 +89,9 @@ async def test_a_list_gone_bad_opens_no_case_says_why_and_is_muted_once_and_hear
         async with shop(tmp_path, sqlite, *TWO, customize=few) as house, house.living():
             await house.until(lambda seen: [each["verdict"] for each in seen.deliveries] == ["sound", "sound"])
             house.world.zones.behave(WORLD, behaviour)
-            bad = await house.until(
-                lambda seen: seen.believed(WORLD) is False and of(seen, DOUBTED)["verdict"] == "undecided"
-            )
+            # It may turn in the middle of a self-test, whose later questions then fail first: the next one tells all.
+            await house.until(lambda seen: seen.believed(WORLD) is False and source(seen, WORLD).startswith(why))
+            await house.until(lambda seen: of(seen, DOUBTED)["verdict"] == "undecided")
             await find_the_true_one(house)
             # Lists are named by the alphabet, and this one is the last: where it comes first it stands alone.
             worst = await house.until(lambda seen: str(of(seen, DOUBTED)["why"]).startswith(f"{WORLD} (muted: {why}"))
@@ -99,7 +99,6 @@ async def test_a_list_gone_bad_opens_no_case_says_why_and_is_muted_once_and_hear
             await house.until(lambda seen: seen.believed(WORLD) and of(seen, DOUBTED)["verdict"] == "sound")
             await house.until(lambda seen: seen.told("bogdan") == [OPENED, READY])
             seen = await house.after_sweeps(2)
-    assert source(bad, WORLD).startswith(why)
     assert of(worst, DOUBTED)["why"].endswith(" could tip the balance")
     assert [case["order"] for case in seen.cases] == [TRULY]
     assert house.messages("alice") == []
