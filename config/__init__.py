@@ -104,7 +104,8 @@ def secret_names(settings: Settings) -> list[str]:
     token = [name for each in carriers for name in _secrets_of(each)]
     sealing = [settings.handover.key] if settings.handover.key else []
     sealed = [settings.secrets.key] if settings.secrets.key else []
-    return [*token, *sealing, *sealed, *settings.lists.keys.values()]
+    api = [settings.web.api] if settings.web.api else []
+    return [*token, *sealing, *sealed, *api, *settings.lists.keys.values()]
 
 
 def _secrets_of(options: AnyOptions) -> list[str]:

@@ -63,9 +63,10 @@ class SecretsTable(Table):
 
 
 class WebTable(Table):
-    """Where health, metrics and the console listen."""
+    """Where health, metrics and the console listen, and the secret file with the token of the API: none, no API."""
 
     listen: Endpoint = ("127.0.0.1", 8553)
+    api: SecretName | None = None
 
 
 class RhythmTable(Table):

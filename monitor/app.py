@@ -34,7 +34,7 @@ from monitor.courier import Courier
 from monitor.faults import FAULTS
 from monitor.pages import LOOP as PAGES
 from monitor.pages import Pages
-from monitor.reach import open_reception, second_shop, shop_of
+from monitor.reach import open_api, open_reception, second_shop, shop_of
 from monitor.reception import Reception
 from monitor.reception.ears import Doorbell, Ears
 from monitor.reception.menus import Menus
@@ -191,7 +191,8 @@ async def open_app(config: Config, clock: Clock) -> AsyncIterator[App]:
         reception, ears, menus, hook = open_reception(
             config, store, notifier, clock, metrics, progress, courier.ring, rhythm.look_at, _node()
         )
-        address = await _listen(config, store, metrics, progress, clock, stack, hook)
+        doors = [*hook, *open_api(config, store, notifier, clock)]
+        address = await _listen(config, store, metrics, progress, clock, stack, doors)
         yield App(
             store, sweeper, rhythm, pages, courier, second, reception, ears, menus, progress, metrics, clock, address
         )
@@ -322,7 +323,7 @@ async def _listen(
     progress: Progress,
     clock: Clock,
     stack: AsyncExitStack,
-    hook: list[web.RouteDef],
+    doors: list[web.RouteDef],
 ) -> str:
     async def refresh() -> None:
         async with store.read() as connection:
@@ -334,7 +335,7 @@ async def _listen(
 
     site = web.Application()
     site.add_routes(Health(metrics, progress, clock, refresh).routes())
-    site.add_routes(hook)
+    site.add_routes(doors)
     site.add_routes(Console(store, clock, config.settings.shop.name).routes())
     runner = web.AppRunner(site, handle_signals=False, access_log=None, shutdown_timeout=1.0)
     await runner.setup()

@@ -23,7 +23,11 @@ from monitor.store.engine import Store
 from monitor.store.outbox import Channel
 from monitor.sweep import Law
 from monitor.telemetry import Metrics, Progress
+from monitor.web.api import Api
 from notifiers import Notifier
+
+SHORTEST_TOKEN = 32
+"""Characters of the API's token."""
 
 
 def open_reception(
@@ -71,6 +75,27 @@ def open_reception(
     words = config.secret(options.webhook_secret)
     bell = Doorbell(partial(notifier.deliver_updates, options.webhook, words), clock, progress)
     return reception, bell, menus, Hook(options.webhook, words, reception.take).routes()
+
+
+def open_api(config: Config, store: Store, notifier: Notifier, clock: Clock) -> list[web.RouteDef]:
+    """Open what the shop's own programs ask; nothing without a token.
+
+    :raises ConfigError: the token can be guessed, or there is no bot to make links to.
+    """
+    settings = config.settings
+    if settings.web.api is None:
+        return []
+    token = config.secret(settings.web.api)
+    if len(token.reveal()) < SHORTEST_TOKEN:
+        advice = f"openssl rand -hex 32 > {config.secret_file(settings.web.api)}"
+        raise ConfigError([f"web.api: the token has less than {SHORTEST_TOKEN} characters; make one with: {advice}"])
+    if settings.notifier.kind != "telegram":
+        raise ConfigError(['web.api: it makes links to a bot; write [notifier] kind = "telegram", or remove it'])
+    from notifiers.telegram.sender import Telegram  # noqa: PLC0415 - it takes a second to load
+
+    if not isinstance(notifier, Telegram):
+        return []
+    return Api(store, clock, token, settings.links.lifetime, notifier.name).routes()
 
 
 def shop_of(settings: Settings) -> Shop:

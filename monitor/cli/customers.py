@@ -54,13 +54,13 @@ def _issue(order: str, config_path: Path) -> dict[str, Any]:
 
     from config import load  # noqa: PLC0415
     from monitor.clock import SystemClock  # noqa: PLC0415
-    from monitor.reception.issuing import UnknownOrderError, issue  # noqa: PLC0415
+    from monitor.reception.issuing import Issued, UnknownOrderError, issue  # noqa: PLC0415
     from monitor.store.engine import connect  # noqa: PLC0415
 
     config = load(config_path, secrets=False)
     name = asyncio.run(_bot_name(config))
 
-    async def run() -> tuple[str, str, Any]:
+    async def run() -> Issued:
         store = await connect(config.store_url)
         try:
             return await issue(store, order, SystemClock().now(), lifetime)
@@ -69,14 +69,14 @@ def _issue(order: str, config_path: Path) -> dict[str, Any]:
 
     lifetime: timedelta = config.settings.links.lifetime
     try:
-        token, customer, expires_at = asyncio.run(run())
+        made = asyncio.run(run())
     except UnknownOrderError as fault:
         raise click.ClickException(f"{fault}; see: coverwatch deliveries list") from None
     return {
-        "order": order,
-        "customer": customer,
-        "link": f"https://t.me/{name}?start={token}",
-        "expires_at": expires_at.isoformat(),
+        "order": made.order,
+        "customer": made.customer,
+        "link": made.link(name),
+        "expires_at": made.expires_at.isoformat(),
     }
 
 

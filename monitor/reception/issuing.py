@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from monitor.reception.entries import digest_of
@@ -16,10 +17,24 @@ class UnknownOrderError(LookupError):
     """There is no such order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A one-time token for whoever bought an order, and until when it can be used. It is kept nowhere else."""
+
+    order: str
+    customer: str
+    token: str = field(repr=False)
+    expires_at: datetime
+
+    def link(self, bot: str) -> str:
+        """Give the link that opens the chat with the bot of this user name, token in hand."""
+        return f"https://t.me/{bot}?start={self.token}"
+
+
 async def issue(
     store: Store, order: str, now: datetime, lifetime: timedelta, chance: Callable[[int], str] = secrets.token_urlsafe
-) -> tuple[str, str, datetime]:
-    """Make a one-time token for whoever bought an order; give it, his name, and until when it can be used.
+) -> Issued:
+    """Make a one-time token for whoever bought an order.
 
     :raises UnknownOrderError: there is no such order.
     """
@@ -29,4 +44,4 @@ async def issue(
         if customer is None:
             raise UnknownOrderError(f"there is no order {order}")
         await links.issue(connection, digest_of(token), customer, order, now, expires_at)
-    return token, customer, expires_at
+    return Issued(order, customer, token, expires_at)

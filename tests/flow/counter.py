@@ -160,8 +160,7 @@ class Counter:
 
     async def link(self, order: str, lifetime: timedelta = 24 * HOUR) -> str:
         """Make a link as an operator does; give its token."""
-        token, _, _ = await issue(self.store, order, self.clock.now(), lifetime)
-        return token
+        return (await issue(self.store, order, self.clock.now(), lifetime)).token
 
     async def chat_of(self, name: str) -> int | None:
         """Tell which chat a customer is linked to."""

@@ -35,7 +35,7 @@ async def talk(app: App, api: BotApi, alice: User, anna: User, group: Chat) -> N
     """Let everybody say everything."""
     now = app.clock.now()
     await sell(app.store, "INV-1", customer="alice")
-    token, _, _ = await issue(app.store, "INV-1", now, timedelta(hours=1))
+    token = (await issue(app.store, "INV-1", now, timedelta(hours=1))).token
 
     async def heard(chat: int, words: str) -> None:
         async with asyncio.timeout(60):
