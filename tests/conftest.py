@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -17,6 +18,9 @@ from tests import postgres
 
 CHECKOUT = Path(__file__).parents[1]
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and with them every program that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 CANARY = re.compile(r"\d{6,}:CANARY|\b50000000\d\d\b|-400000000\d\b|-100200000000\d\b")
 """The tokens and chats of the Bot API double: whatever a test sets going, nothing that is said may name them."""

@@ -1,6 +1,7 @@
 """Servers on loopback ports of their own: plain TCP, and web applications that may stop listening and come back."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from types import TracebackType
@@ -58,9 +59,15 @@ class Listener:
     def __init__(self, app: web.Application) -> None:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=PATIENCE)
         self._site: web.TCPSite | None = None
+        self._place: socket.socket | None = None
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        # Bound, but deaf: while nobody listens the port stays ours, and whoever calls is refused all the same.
+        self._place = socket.socket()
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind((LOOPBACK, 0))
+        self.port = self._place.getsockname()[1]
         await self._runner.setup()
         await self.listen()
         return self
@@ -69,6 +76,8 @@ class Listener:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._runner.cleanup()
+        if self._place is not None:
+            self._place.close()
 
     @property
     def url(self) -> str:
@@ -80,7 +89,6 @@ class Listener:
         if self._site is None:
             self._site = web.TCPSite(self._runner, LOOPBACK, self.port, reuse_address=True)
             await self._site.start()
-            self.port = self._runner.addresses[0][1]
 
     async def refuse(self) -> None:
         """Stop listening and drop who is connected: whoever calls now is refused by the kernel."""

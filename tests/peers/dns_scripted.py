@@ -93,11 +93,19 @@ class ScriptedServer(asyncio.DatagramProtocol):
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, self.port))
-        self.port = self.transport.get_extra_info("sockname")[1]
-        if self.over_tcp:
-            self.listener = await asyncio.start_server(self._serve_tcp, self.host, self.port)
+        loop, wanted = asyncio.get_running_loop(), self.port
+        while self.transport is None:
+            self.transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self.host, wanted))
+            self.port = self.transport.get_extra_info("sockname")[1]
+            if self.over_tcp:
+                try:
+                    self.listener = await asyncio.start_server(self._serve_tcp, self.host, self.port)
+                except OSError:
+                    # Free for UDP, taken for TCP: another port, then, if any will do.
+                    self.transport.close()
+                    if wanted:
+                        raise
+                    self.transport = None
         return self
 
     async def __aexit__(self, *_: object) -> None:
