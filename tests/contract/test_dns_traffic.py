@@ -144,7 +144,8 @@ async def test_a_zone_in_trouble_is_asked_less_at_a_time_and_in_the_end_not_at_a
         sound = asyncio.create_task(engine.ask("sound.test", range(20_000), lambda *_: None))
         await engine.ask("bl.test", range(10_000), lambda _, said, __: replies.append(said))
         assert (await sound).answered == 20_000
-        assert engine._zones["bl.test"].window.limit == 1
+        # Halved at each review, of which a stalling machine gets in a few less before it is given up.
+        assert engine._zones["bl.test"].window.limit <= options.in_flight // 8
     assert len(replies) == 10_000
     assert set(replies) == {ErrorCode(2), Unanswered("stopped answering")}
     in_vain = sum(asked.name.lower().endswith("bl.test") for asked in server.asked)
