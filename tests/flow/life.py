@@ -159,7 +159,7 @@ class Shop:
         try:
             async with asyncio.timeout(PATIENCE):
                 while not holds(seen):
-                    await asyncio.sleep(0.05)
+                    await asyncio.sleep(0.1)
                     seen = await self.look()
         except TimeoutError:
             raise AssertionError(f"it did not come to pass: {seen}") from None

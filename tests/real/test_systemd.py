@@ -40,7 +40,7 @@ def test_the_daemon_holds_no_power_and_its_state_is_its_own(machine: Machine) ->
 
 def test_a_killed_daemon_is_back_each_time(machine: Machine) -> None:
     for kills in ("1", "2", "3"):
-        machine.do("systemctl", "kill", "--signal=KILL", "monitor")
+        machine.do("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "monitor")
         machine.until((kills, "active"), "NRestarts", "ActiveState")
 
 
@@ -48,7 +48,7 @@ def test_a_daemon_that_stands_still_is_replaced(machine: Machine) -> None:
     machine.write("/etc/systemd/system/monitor.service.d/sooner.conf", "[Service]\nWatchdogSec=5s\n")
     machine.do("systemctl", "daemon-reload")
     machine.do("systemctl", "restart", "monitor")
-    machine.do("systemctl", "kill", "--signal=STOP", "monitor")
+    machine.do("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "monitor")
     machine.until(("1", "active"), "NRestarts", "ActiveState")
     assert "Watchdog timeout" in machine.journal()
 
