@@ -5,16 +5,15 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
 
 from pydantic import BaseModel, ValidationError
 
+from config.credentials import credentials
 from config.faults import EX_CONFIG, ConfigError, faults_of
 from config.policy import load_policy
 from config.settings import Settings
 from monitor.core.coverage import Policy
 from monitor.core.secret import Secret
-from notifiers import AnyOptions
 
 __all__ = ["EX_CONFIG", "Config", "ConfigError", "Settings", "load", "load_policy"]
 
@@ -88,38 +87,16 @@ def load(path: Path, *, secrets: bool = True) -> Config:
     if settings is None or policy is None:
         raise ConfigError(faults)
     config = Config(path, settings, policy)
-    for name in secret_names(settings) if secrets else ():
+    for each in credentials(settings) if secrets else ():
         try:
-            config.secret(name)
+            wrong = each.fault(config.secret(each.name))
         except ConfigError as fault:
             faults += fault.faults
+        else:
+            faults += [f"{each.place}: {wrong}"] if wrong else []
     if faults:
         raise ConfigError(faults)
     return config
-
-
-def secret_names(settings: Settings) -> list[str]:
-    """Give the names of the secret files that the daemon cannot start without."""
-    carriers = [settings.notifier, *([settings.second.via] if settings.second is not None else [])]
-    token = [name for each in carriers for name in _secrets_of(each)]
-    sealing = [settings.handover.key] if settings.handover.key else []
-    sealed = [settings.secrets.key] if settings.secrets.key else []
-    api = [settings.web.api] if settings.web.api else []
-    return [*token, *sealing, *sealed, *api, *settings.lists.keys.values()]
-
-
-def _secrets_of(options: AnyOptions) -> list[str]:
-    match options.kind:
-        case "telegram":
-            return [options.token, *([options.webhook_secret] if options.webhook else [])]
-        case "email":
-            return [options.password] if options.password else []
-        case "webhook":
-            return [options.key]
-        case "console":
-            return []
-        case _:
-            assert_never(options)
 
 
 def _names(model: type[BaseModel]) -> Iterator[str]:

@@ -23,19 +23,29 @@ class ConfigError(Exception):
 
 
 def faults_of(error: ValidationError, *, prefix: str = "", known: Iterable[str] = ()) -> list[str]:
-    """Turn every fault that pydantic found into one line: ``tiers.eu.rank: ...``."""
+    """Turn every fault that pydantic found into one line: ``tiers.eu.rank: ...``.
+
+    What is wrong between tables names its places itself, on a line for each.
+    """
     names = list(known)
-    return [f"{prefix}{_place(detail)}: {_words(detail, names)}" for detail in error.errors()]
+    return [
+        f"{prefix}{place}{line}"
+        for detail in error.errors()
+        for place in [_place(detail)]
+        for line in _words(detail, names).split("\n")
+    ]
 
 
 def _place(detail: ErrorDetails) -> str:
-    place, tag = "", TAGGED.get(str(detail["loc"][0])) if detail["loc"] else None
+    if not detail["loc"]:
+        return "" if detail["type"] == "value_error" else "(file): "
+    place, tag = "", TAGGED.get(str(detail["loc"][0]))
     for position, part in enumerate(detail["loc"]):
         if isinstance(part, int):
             place += f"[{part}]"
         elif position != tag and not part.startswith(("function-", "tagged-union")):
             place += f".{part}" if place else part
-    return place or "(file)"
+    return f"{place}: "
 
 
 def _words(detail: ErrorDetails, known: list[str]) -> str:  # noqa: PLR0911 - a table of kinds of faults

@@ -48,7 +48,7 @@ class OperatorsTable(_Table):
             if twice[each.user] > 1
         ]
         if faults:
-            raise ValueError("; ".join(faults))
+            raise ValueError("\n".join(faults))
         return self
 
     def staff(self) -> Staff:

@@ -1,5 +1,6 @@
 """The shape of monitor.toml."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import ZoneInfo
@@ -167,34 +168,30 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @model_validator(mode="after")
-    def _providers_exist(self) -> Self:
-        missing = [
-            f"tiers.{name}.provider: {tier.provider!r} is no table of [providers]"
-            for name, tier in self.tiers.items()
-            if tier.provider is not None and tier.provider not in self.providers
-        ]
-        if missing:
-            raise ValueError("; ".join(missing))
+    def _tables_agree(self) -> Self:
+        faults = [*self._strange_providers(), *self._strange_pages(), *self._sources_named_twice()]
+        if self.web.api is not None and self.notifier.kind != "telegram":
+            faults.append('web.api: it makes links to a bot; write notifier.kind = "telegram", or remove it')
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
 
-    @model_validator(mode="after")
-    def _pages_are_of_providers(self) -> Self:
-        strange = [
-            f"status_pages.{name}.provider: {options.provider!r} is none; write one of {', '.join(PROVIDERS)}"
-            for name, options in self.status_pages.items()
-            if options.provider not in PROVIDERS
-        ]
-        if strange:
-            raise ValueError("; ".join(strange))
-        return self
+    def _strange_providers(self) -> Iterator[str]:
+        for name, tier in self.tiers.items():
+            if tier.provider is not None and tier.provider not in self.providers:
+                yield f"tiers.{name}.provider: {tier.provider!r} is no table of [providers]"
 
-    @model_validator(mode="after")
-    def _sources_are_named_once(self) -> Self:
+    def _strange_pages(self) -> Iterator[str]:
+        for name, options in self.status_pages.items():
+            if options.provider not in PROVIDERS:
+                one = ", ".join(PROVIDERS)
+                yield f"status_pages.{name}.provider: {options.provider!r} is none; write one of {one}"
+
+    def _sources_named_twice(self) -> Iterator[str]:
         zones = {entry.name for entry in self.lists.entries.values()} | {own.zone for own in self.lists.own}
         twice = sorted(zones & set(self.feeds.names))
         if twice:
-            raise ValueError(f"feeds: {', '.join(twice)} is asked over DNS as well; keep it there or under feeds")
-        return self
+            yield f"feeds: {', '.join(twice)} is asked over DNS as well; keep it there or under feeds"
 
     def catalogue(self) -> dict[str, Tier]:
         """Give the tiers, by name."""

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from sqlalchemy import func, select
 
-from config import ConfigError, load
+from config import load
 from monitor.app import open_app, run
 from monitor.clock import SystemClock
 from monitor.core.secret import Secret
@@ -173,30 +173,3 @@ async def test_the_daemon_opens_it_where_a_token_is_named(
             finally:
                 stop.set()
                 await running
-
-
-@pytest.mark.parametrize(
-    ("token", "notifier", "fault"),
-    [
-        (WORDS[:31], 'kind = "telegram"', "web.api: the token has less than 32 characters; make one with: openssl"),
-        (WORDS, 'kind = "console"', 'web.api: it makes links to a bot; write [notifier] kind = "telegram"'),
-    ],
-    ids=["a short token", "no bot"],
-)
-async def test_what_it_cannot_work_with_is_said_at_the_start(
-    tmp_path: Path, sqlite_url: str, token: str, notifier: str, fault: str
-) -> None:
-    assert sqlite_url.endswith(f"{tmp_path}/coverwatch.sqlite")
-    config = load(settings(tmp_path, token, notifier))
-    with pytest.raises(ConfigError) as refused:
-        async with open_app(config, SystemClock()):
-            pass
-    assert str(refused.value).startswith(fault)
-    assert token not in str(refused.value)
-
-
-def test_a_token_that_is_named_must_be_there(tmp_path: Path) -> None:
-    file = settings(tmp_path, WORDS, 'kind = "console"')
-    (tmp_path / "secrets" / "api_token").unlink()
-    with pytest.raises(ConfigError, match="secret 'api_token'"):
-        load(file)

@@ -186,6 +186,47 @@ def test_a_missing_secret_is_named_with_the_file_that_should_hold_it(config: Pat
     assert TOKEN not in checked.out
 
 
+UNFIT = """
+[web]
+api = "short"
+[secrets]
+key = "no_key"
+[handover]
+key = "no_key"
+[notifier]
+kind = "telegram"
+"""
+
+
+def test_secrets_that_cannot_be_what_they_are_named_for_are_told_all_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "monitor.toml"
+    file.write_text(UNFIT)
+    (tmp_path / "secrets").mkdir()
+    for name, words in (("short", "0f" * 15), ("no_key", "0f" * 31), ("telegram_token", TOKEN)):
+        (tmp_path / "secrets" / name).write_text(words)
+    ended = coverwatch("config", "check", "--config", file)
+    assert ended.status == 78
+    assert failed(ended.status, ended.err) == [
+        "coverwatch: handover.key: the key that secrets are sealed with must be 64 hexadecimal digits; see: stock key",
+        "coverwatch: secrets.key: the key that secrets are sealed with must be 64 hexadecimal digits; see: stock key",
+        "coverwatch: web.api: the token has less than 32 characters; make one with: openssl rand -hex 32",
+    ]
+    for name, words in (("short", "0f" * 16), ("no_key", "0f" * 32)):
+        (tmp_path / "secrets" / name).write_text(words)
+    assert coverwatch("config", "check", "--config", file).status == 0
+
+
+def test_tables_that_do_not_agree_are_told_all_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "monitor.toml"
+    tier = '[tiers.one]\nniche = "vps"\nrank = 1\nprovider = "nobody"\n'
+    file.write_text(f'{tier}[web]\napi = "token"\n[notifier]\nkind = "console"\n')
+    ended = coverwatch("config", "check", "--config", file)
+    assert failed(ended.status, ended.err) == [
+        "coverwatch: tiers.one.provider: 'nobody' is no table of [providers]",
+        'coverwatch: web.api: it makes links to a bot; write notifier.kind = "telegram", or remove it',
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
