@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from monitor.clock import Clock
 from monitor.core.secret import Secret
@@ -18,8 +19,6 @@ from monitor.store.engine import Store
 
 ROOT = "/api/v1"
 SCHEME = "Bearer "
-LARGEST = 16_384
-"""Bytes of a request's body."""
 PROBLEM = "application/problem+json"
 UNSTORED = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -73,11 +72,10 @@ class Api:
             refusal = _problem(HTTPStatus.UNAUTHORIZED, "send the token of web.api as: Authorization: Bearer TOKEN")
             refusal.headers["WWW-Authenticate"] = "Bearer"
             return refusal
-        body = await _read(request)
-        if body is None:
-            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body is longer than {LARGEST} bytes")
         try:
-            wanted = LinkRequest.model_validate_json(body)
+            wanted = LinkRequest.model_validate_json(await request.read())
+        except web.HTTPRequestEntityTooLarge as fault:
+            return _problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, str(fault.text))
         except ValidationError as fault:
             return _problem(HTTPStatus.BAD_REQUEST, "; ".join(_say(each) for each in fault.errors()))
         name = await self.bot()
@@ -96,16 +94,9 @@ class Api:
         return hmac.compare_digest(shown.encode(errors="replace"), self.token.reveal().encode())
 
 
-async def _read(request: web.Request) -> bytes | None:
-    body = b""
-    while more := await request.content.read(LARGEST + 1 - len(body)):
-        body += more
-    return body if len(body) <= LARGEST else None
-
-
-def _say(fault: Any) -> str:  # noqa: ANN401 - a typed dictionary that pydantic does not export
+def _say(fault: ErrorDetails) -> str:
     place = ".".join(str(step) for step in fault["loc"])
-    return f"{place}: {fault['msg']}" if place else str(fault["msg"])
+    return f"{place}: {fault['msg']}" if place else fault["msg"]
 
 
 def _problem(status: HTTPStatus, detail: str) -> web.Response:

@@ -21,6 +21,7 @@ from checks.foreign import Foreign
 from checks.http import LARGE, MIB, GuardedSession, Reach, Reply
 from monitor.clock import Clock, DrivenClock, SystemClock
 from monitor.core.observation import Silent
+from monitor.demo.loopback import Listener
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LOOPBACK = ip_network("127.0.0.0/8")
@@ -31,13 +32,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def serving(handler: Handler) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", handler)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with Listener(app) as listener:
+        yield listener.url
 
 
 def session(clock: Clock | None = None, **reach: object) -> GuardedSession:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from monitor.clock import DrivenClock
 from monitor.core.notice import Delivered, Outcome, Rejected, TryLater, Undeliverable
 from monitor.core.secret import Secret
+from monitor.demo.loopback import Listener
 from notifiers import Message, open_notifier
 from notifiers.webhook import Options, Webhook
 from tests.peers.stepped import START
@@ -46,14 +47,9 @@ async def receiver(
     receiver = Receiver(status, headers or {})
     app = web.Application()
     app.router.add_post("/hook", take or receiver.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    async with Listener(app) as listener:
+        receiver.url = f"{listener.url}/hook"
         yield receiver
-    finally:
-        await runner.cleanup()
 
 
 def hook(url: str) -> Webhook:

@@ -21,6 +21,7 @@ from checks.statuspages.hetzner import read_page
 from monitor.clock import DrivenClock, SystemClock
 from monitor.core.observation import Silent
 from monitor.core.status import PageSeen, Severity, Trouble
+from monitor.demo.loopback import Listener
 from monitor.demo.pages import HetznerPage
 from tests.peers import crooked
 
@@ -46,16 +47,11 @@ async def reading(kind: str, body: str, provider: str, **more: Any) -> AsyncIter
     pages = Pages(body)
     app = web.Application()
     app.router.add_get("/{any:.*}", pages.serve)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    page, session = open_page(_options(kind, url, provider=provider, **more), SystemClock(), REGIONS)
-    try:
+    async with Listener(app) as listener:
+        options = _options(kind, listener.url, provider=provider, **more)
+        page, session = open_page(options, SystemClock(), REGIONS)
         async with session:
             yield page, pages
-    finally:
-        await runner.cleanup()
 
 
 def _options(kind: str, url: str, **more: Any) -> Any:

@@ -49,6 +49,10 @@ def source(seen: Glimpse, zone: str) -> str:
     return str(next(each["why"] for each in seen.sources if each["name"] == zone))
 
 
+def believed_since(seen: Glimpse) -> tuple[object, ...]:
+    return next((each["believed"], each["since"], each["heard_at"]) for each in seen.sources if each["name"] == WORLD)
+
+
 def edges(log: list[Any]) -> list[tuple[str, str]]:
     return [(record["event"], record["zone"]) for record in log if record["event"].startswith("zone_")]
 
@@ -106,6 +110,22 @@ async def test_a_list_gone_bad_opens_no_case_says_why_and_is_muted_once_and_hear
     assert [text for text in house.operators_read() if WORLD in text]
     assert edges(log) == [("zone_muted", WORLD), ("zone_heard_again", WORLD)]
     assert [record for record in log if record["log_level"] in {"error", "critical"}] == []
+
+
+async def test_a_muted_list_that_fails_otherwise_says_so_and_is_told_of_once(tmp_path: Path, sqlite: str) -> None:
+    with capture_logs() as log:
+        async with shop(tmp_path, sqlite, *TWO, customize=few) as house, house.living():
+            await house.until(lambda seen: seen.believed(WORLD))
+            zones = house.world.zones
+            zones.behave(WORLD, Rcode(5))
+            first = await house.until(lambda seen: source(seen, WORLD) == "asked about 127.0.0.2: REFUSED")
+            zones.behave(WORLD, Parked())
+            why = "asked about 127.0.0.2: 146.112.61.108 is outside 127.0.0.0/8"
+            then = await house.until(lambda seen: source(seen, WORLD) == why)
+            seen = await house.after_sweeps(2)
+    assert [believed_since(each) for each in (then, seen)] == [believed_since(first)] * 2
+    assert edges(log) == [("zone_muted", WORLD)]
+    assert seen.told(None) == [Kind.OPERATOR_LIST_SUSPENDED]
 
 
 @pytest.mark.parametrize(

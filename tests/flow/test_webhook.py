@@ -18,6 +18,7 @@ from monitor.app import open_app, run
 from monitor.clock import SystemClock
 from monitor.core.secret import Secret
 from monitor.demo.botapi import BotApi
+from monitor.demo.loopback import Listener
 from monitor.web.hook import HEADER, Hook
 from tests.flow.counter import TOKEN, Counter, counter
 
@@ -36,13 +37,8 @@ async def door(desk: Counter, patience: float = 20.0) -> AsyncIterator[str]:
     life = desk.life or await desk.begin()
     site = web.Application()
     site.add_routes(Hook("https://watch.example/telegram", Secret(WORDS), life.reception.take, patience).routes())
-    runner = web.AppRunner(site, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}/telegram"
-    finally:
-        await runner.cleanup()
+    async with Listener(site) as listener:
+        yield f"{listener.url}/telegram"
 
 
 async def knock(url: str, body: bytes, secret: str | None = WORDS) -> int:

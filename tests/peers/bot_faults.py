@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from monitor.demo.loopback import Listener
+
 
 @asynccontextmanager
 async def deaf_peer() -> AsyncIterator[int]:
@@ -36,10 +38,5 @@ async def file_peer(token: str, content: bytes, *, told: int | None) -> AsyncIte
     app = web.Application()
     app.router.add_post(f"/bot{token}/getFile", get_file)
     app.router.add_get(f"/file/bot{token}/photos/file 1.jpg", give)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with Listener(app) as listener:
+        yield listener.url

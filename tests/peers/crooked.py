@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 from aiohttp import web
 
+from monitor.demo.loopback import Listener
+
 Misbehaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
@@ -123,11 +125,5 @@ async def proxy(upstream: str, spoil: Callable[[web.Response], None]) -> AsyncIt
 
     app = web.Application()
     app.router.add_route("*", "/{any:.*}", forward)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    async with aiohttp.ClientSession() as client:
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        try:
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
-        finally:
-            await runner.cleanup()
+    async with aiohttp.ClientSession() as client, Listener(app) as listener:
+        yield listener.url, asked
